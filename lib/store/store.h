@@ -2,18 +2,20 @@
 /*
  * The run file: a writer for the master, a reader for status and show. Only this room knows HDF5.
  *
- * Layout while a run goes on (docs/run-file.md has the schema):
- *   RUN.h5          made complete at start: attributes, /run (one row, live), /workers (one row per rank,
- * live), commands runs: /commands, /tasks (one row per task, live); function runs: /inputs (if any), /results
- * (if any), live. All live datasets are contiguous and allocated early. HDF5 closes the file at once; the
- * writer goes on with pwrite at the datasets' offsets, so any HDF5 tool may open it at any time without locks
- * or environment variables. RUN.h5.journal  append-only, checksummed (XXH3-64) records: the truth. Outputs,
- * failure texts, finished ranges, events. An OFD lock on it is the guard against a second master. At the end
- * (and when a resumed journal is taken over) what has no fixed size enters HDF5: a new file RUN.h5.tmp is
- * written (/stdout, /stderr packed and compressed, /tasks of function runs as one row per recorded range,
- * /errors, /events), synced, renamed over RUN.h5, and the journal is removed. A run that stops early with
- * work left is checkpointed in the same way; resume starts from the file (and from the journal, if a crash
- * left one).
+ * docs/run-file.md has the schema. Two files:
+ *
+ *   RUN.h5          made complete at start, with all datasets. /run, /workers, /tasks of commands runs and
+ *                   /results of function runs are live: contiguous, allocated early. HDF5 closes the file at
+ *                   once; the writer goes on with pwrite at the datasets' offsets, so any HDF5 tool may open
+ *                   the file at any time without locks or environment variables.
+ *   RUN.h5.journal  append-only, checksummed (XXH3-64) records: the truth. Outputs, failure texts, finished
+ *                   ranges, events. A lock on it is the guard against a second master; it belongs to the open
+ *                   file, so a process forked after rp__store_begin holds it, too, until it execs or ends.
+ *
+ * At the end, and at a resume before its first task, what has no fixed size enters HDF5 by a checkpoint: a
+ * new file RUN.h5.tmp is written (outputs packed and compressed, /tasks of function runs as one row per
+ * recorded range, /errors, /events), synced, renamed over RUN.h5, and the journal is removed or emptied. It
+ * needs room for a second copy of the file.
  *
  * Order of writes for a finished task: result bytes (pwrite), then the journal record, then the state row.
  * After SIGKILL at any point the journal says what is done, and nothing is called done whose data has not
