@@ -35,10 +35,11 @@ typedef struct rp__launch_options {
  * without a report; RP__EXIT_USAGE with a text when mpirun cannot be found or is not Open MPI.
  *
  * Ctrl-C (or SIGTERM, SIGHUP) once: DRAIN to the master; twice: KILL to the master, then, after 2 s, the end
- * of mpirun and of the whole job. When rank 0 has reported its status and mpirun does not end within 2 s it
- * is ended: SIGTERM, then SIGKILL. mpirun runs in its own process group with stdin /dev/null; its stdout is
- * passed on as it comes, its stderr line by line with known harmless noise about lost ranks left out
- * (RANKPOOL_DEBUG=1 shows all).
+ * of mpirun and of the whole job. When rank 0 has gone (its line is closed) and mpirun does not end within 5
+ * s it is ended: SIGTERM, then SIGKILL. When a rank on this host dies before rank 0 has begun
+ * (rp__line_begun), the job is started again, twice at most. mpirun runs in its own process group with stdin
+ * /dev/null; its stdout is passed on as it comes, its stderr line by line with known harmless noise about
+ * lost ranks left out (RANKPOOL_DEBUG=1 shows all).
  */
 int rp__launch(const rp__launch_options *opt);
 
@@ -68,6 +69,7 @@ int rp__line_fd(const rp__line *l); /* readable when a word is there; the launch
 rp__line_word rp__line_read(rp__line *l); /* never blocks */
 /* Whether the launcher draws progress on a terminal, and how many columns that has (0: no terminal). */
 int rp__line_columns(const rp__line *l);
+void rp__line_begun(rp__line *l); /* all ranks are there: from now on the job is not started again */
 void rp__line_progress(rp__line *l, const char *text); /* replaces the progress line; "" removes it */
 void rp__line_exit(rp__line *l, int status);           /* reports the exit status; the last one counts */
 void rp__line_close(rp__line **l);
