@@ -27,12 +27,12 @@ void rp__error_clear(rp_error *err);
 
 /*
  * Memory. All allocation goes through here, so that tests can let the n-th one fail.
- * rp__alloc gives zeroed memory aligned to 64 bytes at no less than malloc's price; NULL when there is none.
+ * rp__alloc gives zeroed memory, NULL when there is none.
  */
 void *rp__alloc(size_t bytes);
 void *rp__alloc_array(size_t count, size_t each); /* NULL on overflow */
 void *rp__realloc(void *p, size_t bytes);         /* contents kept, new part not zeroed */
-void *rp__alloc_aligned(size_t bytes);            /* not zeroed, 64-byte aligned */
+void *rp__alloc_aligned(size_t bytes);            /* not zeroed; from 1 KiB up aligned to 64 bytes */
 void rp__free(void *p);
 char *rp__strdup(const char *s);
 void rp__mem_fail_after(int64_t n); /* tests: the n-th allocation from now fails once; -1: never */

@@ -47,8 +47,10 @@ void *rp__realloc(void *p, size_t bytes)
 void *rp__alloc_aligned(size_t bytes)
 {
     size_t rounded;
-    if (must_fail() || __builtin_add_overflow(bytes, (size_t) 64, &rounded))
+    if (must_fail() || __builtin_add_overflow(bytes, (size_t) 63, &rounded))
         return NULL;
+    if (bytes < 1024) /* aligned_alloc is slow, and small things need no cache line of their own */
+        return counted(malloc(bytes ? bytes : 1));
     return counted(aligned_alloc(64, rounded & ~(size_t) 63));
 }
 

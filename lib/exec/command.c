@@ -23,7 +23,8 @@ static bool is_dropped(const char *var)
         "OPAL_",
         "PMI_", /* a command may call mpirun */
         "RANKPOOL_TASK_INDEX=",
-        "RANKPOOL_RANK=", /* set anew */
+        "RANKPOOL_RANK=",     /* set anew */
+        "RANKPOOL_LAUNCHER=", /* the line is this job's */
     };
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         if (strncmp(var, prefixes[i], strlen(prefixes[i])) == 0)

@@ -65,8 +65,8 @@ static const named *find_named(const char *name, rp_task_fn fn)
 
 /* What dl_iterate_phdr is asked: the object that holds an address, or the one with an id. */
 typedef struct search {
-    uintptr_t address;        /* 0: search by ref */
-    const rp__func_ref *want; /* with address 0 */
+    uintptr_t address;        /* when want is NULL */
+    const rp__func_ref *want; /* NULL: search by address */
     rp__func_ref found;
     uintptr_t base;
     bool is_found;
@@ -154,7 +154,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *ctx)
 {
     (void) size;
     search *s = ctx;
-    if (s->address) {
+    if (!s->want) {
         if (!holds_code(info, s->address))
             return 0;
         s->is_found = identify(info, &s->found);

@@ -161,8 +161,11 @@ static void hub_watch(rp__carrier *c, int fd)
 
 static void hub_running_set(rp__carrier *c, uint32_t batch, int64_t task)
 {
-    ((hub_end *) c)->running_batch = batch;
-    ((hub_end *) c)->running_task = task;
+    hub_end *e = (hub_end *) c;
+    if (e->is_dead)
+        return; /* killed from inside a task, which runs to its end: the dead leave no word */
+    e->running_batch = batch;
+    e->running_task = task;
 }
 
 static bool hub_running_get(rp__carrier *c, int peer, uint32_t *batch_out, int64_t *task_out)
@@ -232,8 +235,10 @@ rp_status rp__hub_new(rp__hub **out, int size, size_t max_frame, int window)
     h->size = size;
     h->window = window;
     h->max_frame = max_frame;
-    for (int r = 0; r < size; r++)
+    for (int r = 0; r < size; r++) {
         empty_end(&h->end[r]);
+        h->end[r].running_task = -1;
+    }
     *out = h;
     return RP_OK;
 }
@@ -247,7 +252,6 @@ rp_status rp__hub_carrier(rp__hub *h, int rank, rp__carrier **out)
         .ops = &hub_ops, .rank = rank, .size = h->size, .max_frame = h->max_frame, .window = hub_window};
     e->hub = h;
     e->is_open = true;
-    e->running_task = -1;
     *out = &e->carrier;
     return RP_OK;
 }

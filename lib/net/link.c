@@ -80,20 +80,21 @@ rp_status rp__link_send(rp__link *l, int peer, rp__msg_type type, const rp__buf 
 {
     link_peer *p = &l->peer[peer];
     uint64_t body = head ? head->len : 0;
+    if (p->is_cut) {
+        for (int i = 0; i < part_count; i++)
+            rp__free(parts[i].own);
+        return RP_OK;
+    }
     size_t first = RP__PREFIX_BYTES + (size_t) body;
     for (int i = 0; i < part_count; i++)
         body += parts[i].len;
+    if (body > RP__WIRE_MAX_BYTES)
+        return RP_ETOOBIG;
     if ((head && head->failed) || !rp__outgoing_reserve(&p->out, (size_t) part_count + 1))
         return RP_ENOMEM;
     uint8_t *start = rp__alloc_aligned(first);
     if (!start)
         return RP_ENOMEM;
-    if (p->is_cut) {
-        rp__free(start);
-        for (int i = 0; i < part_count; i++)
-            rp__free(parts[i].own);
-        return RP_OK;
-    }
     rp__put_u64(start, body);
     rp__put_u32(start + 8, type);
     rp__put_u32(start + 12, 0);

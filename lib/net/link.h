@@ -28,7 +28,7 @@ typedef struct rp__link_event {
     rp__link_kind kind;
     int peer;
     rp__msg_type type;   /* MESSAGE */
-    rp__bytes body;      /* MESSAGE: lent until the next rp__link_next, aligned to 64 */
+    rp__bytes body;      /* MESSAGE: lent until the next rp__link_next, aligned like malloc's */
     rp__control control; /* WORD: CALL_BACK, KILL or LOST */
 } rp__link_event;
 
@@ -38,7 +38,8 @@ void rp__link_free(rp__link **l);
 rp__carrier *rp__link_carrier(const rp__link *l);
 
 /*
- * Queues a message; the head is copied. RP_ENOMEM: nothing was queued, given parts stay the caller's.
+ * Queues a message; the head is copied. RP_ENOMEM, RP_ETOOBIG: nothing was queued, given parts stay the
+ * caller's.
  * To a lost peer: RP_OK, dropped.
  */
 rp_status rp__link_send(rp__link *l, int peer, rp__msg_type type, const rp__buf *head, const rp__part *parts,

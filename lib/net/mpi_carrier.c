@@ -23,8 +23,10 @@
 #define DRAIN_REMOTE (50 * RP__MS)
 #define LOOK_NS      (20 * RP__US) /* the lifeline is looked at about that often while frames come */
 #define SPIN_MIN     (5 * RP__US)
-#define SPIN_MAX     (50 * RP__US)
-#define SLEEP_MAX    (50 * RP__MS) /* a wake-up that got lost costs no more */
+#define SPIN_ALONE                                                                                           \
+    (10 * RP__US) /* spinning this long does not yield: it is about a frame's way there and back */
+#define SPIN_MAX  (50 * RP__US)
+#define SLEEP_MAX (50 * RP__MS) /* a wake-up that got lost costs no more */
 
 typedef struct slot {
     MPI_Request request;
@@ -41,6 +43,7 @@ typedef struct mpi_carrier {
     rp__carrier base; /* first: a carrier is one of these */
     MPI_Comm comm;
     rp__lifeline *lifeline; /* owned */
+    rp__page_line *own;     /* this rank's line of the lifeline's page */
     uint8_t *recv_buf;      /* owned */
     bool *is_local;         /* owned, by rank: on this rank's host */
     bool *is_dead;          /* owned, by rank */
@@ -241,8 +244,9 @@ static void mpi_ring(rp__carrier *c, int peer)
     (void) rp__lifeline_send(m->lifeline, peer, RP__WORD_DOORBELL, 0); /* sleep is bounded */
 }
 
-/* Looks for frames for a short while, giving the core away in between. True when there is one. */
-static bool spin(mpi_carrier *m, rp__time until)
+/* Looks for frames for a short while, after a moment giving the core away in between. True when there is one.
+ */
+static bool spin(mpi_carrier *m, rp__time start, rp__time until)
 {
     MPI_Status status;
     for (int k = 0;; k++) {
@@ -250,15 +254,17 @@ static bool spin(mpi_carrier *m, rp__time until)
             return true;
         if (k % 8 != 7)
             continue;
-        if (rp__clock_mono() >= until)
+        rp__time now = rp__clock_mono();
+        if (now >= until)
             return false;
-        sched_yield();
+        if (now - start > SPIN_ALONE)
+            sched_yield();
     }
 }
 
 static void sleep_until(mpi_carrier *m, rp__time deadline)
 {
-    rp__page_line *own = rp__lifeline_own_line(m->lifeline);
+    rp__page_line *own = m->own;
     MPI_Status status;
     atomic_store_explicit(&own->is_asleep, 1, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst);
@@ -280,7 +286,7 @@ static void mpi_wait(rp__carrier *c, rp__time deadline)
     rp__time start = rp__clock_mono();
     if (m->busy_len)
         reap_sends(m);
-    if (!spin(m, rp__min64(start + m->spin, deadline)) && rp__clock_mono() < deadline)
+    if (!spin(m, start, rp__min64(start + m->spin, deadline)) && rp__clock_mono() < deadline)
         sleep_until(m, deadline);
     bool was_short = rp__clock_mono() - start < SPIN_MAX;
     m->spin = was_short ? rp__min64(m->spin * 2, SPIN_MAX) : rp__max64(m->spin / 2, SPIN_MIN);
@@ -293,7 +299,7 @@ static void mpi_watch(rp__carrier *c, int fd)
 
 static void mpi_running_set(rp__carrier *c, uint32_t batch, int64_t task)
 {
-    rp__page_line *own = rp__lifeline_own_line(self(c)->lifeline);
+    rp__page_line *own = self(c)->own;
     if (task >= 0)
         atomic_store_explicit(&own->batch, batch, memory_order_relaxed);
     atomic_store_explicit(&own->task, task, memory_order_release);
@@ -426,7 +432,10 @@ static rp_status fill(mpi_carrier *m, rp_error *err)
     m->recv_buf = rp__alloc_aligned(m->base.max_frame);
     if (!m->recv_buf)
         return rp__fail(err, RP_ENOMEM, "no memory for frames");
-    return open_lifeline(m, needs_tcp, st == RP_OK, err);
+    st = open_lifeline(m, needs_tcp, st == RP_OK, err);
+    if (!st)
+        m->own = rp__lifeline_own_line(m->lifeline);
+    return st;
 }
 
 rp_status rp__mpi_carrier_open(rp__carrier **out, const void *comm, rp_error *err)

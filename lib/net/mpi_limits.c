@@ -12,6 +12,8 @@
 #define FRAME_MAX    60000 /* two of these in flight stream at 0.74 to 0.97 of MPI's own rate */
 #define HEADER_SLACK 128   /* of the eager limit, taken by the transport's own headers */
 
+static bool is_prepared; /* the environment holds the limits in force */
+
 void rp__mpi_prepare(void)
 {
     /* Both names of the shared-memory transport: vader in Open MPI 4, sm in 5. Segments have to hold the
@@ -24,10 +26,12 @@ void rp__mpi_prepare(void)
         {"OMPI_MCA_btl_sm_eager_limit", "65536"},
         {"OMPI_MCA_btl_sm_max_send_size", "65536"},
         {"OMPI_MCA_btl_sm_segment_size", "33554432"},
+        {"OMPI_MCA_btl_tcp_eager_limit", "65536"},
         {"OMPI_MCA_mpi_warn_on_fork", "0"},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         (void) setenv(wanted[i][0], wanted[i][1], 0); /* the user's own setting wins */
+    is_prepared = true;
     (void) signal(SIGPIPE, SIG_IGN); /* writing to a rank that has died must not end this one */
 }
 
@@ -102,21 +106,41 @@ static size_t read_variable(const char *name)
     return rc == MPI_SUCCESS ? (size_t) v.ull : 0; /* little-endian: a shorter type leaves the rest zero */
 }
 
-size_t rp__mpi_frame_bytes(void)
+/* The same from the environment that rp__mpi_prepare left. */
+static size_t read_environment(const char *name)
 {
-    static const char *const limits[] = {"btl_vader_eager_limit", "btl_sm_eager_limit",
-                                         "btl_tcp_eager_limit"};
+    char variable[64];
+    (void) snprintf(variable, sizeof variable, "OMPI_MCA_%s", name); /* fits */
+    const char *value = getenv(variable);
+    return value ? (size_t) strtoull(value, NULL, 10) : 0;
+}
+
+static size_t least_limit(size_t (*read)(const char *name))
+{
+    static const char *const names[] = {"btl_vader_eager_limit", "btl_sm_eager_limit", "btl_tcp_eager_limit"};
     size_t least = FRAME_MAX;
-    int level;
-    if (MPI_T_init_thread(MPI_THREAD_MULTIPLE, &level) != MPI_SUCCESS)
-        return 4096 - HEADER_SLACK; /* the smallest default there is */
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        size_t limit = read_variable(limits[i]);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t limit = read(names[i]);
         if (limit > 2 * HEADER_SLACK && limit - HEADER_SLACK < least)
             least = limit - HEADER_SLACK;
     }
-    MPI_T_finalize();
     return least;
+}
+
+/* The limits stay as they are while MPI runs; asking MPI takes 0.2 s. */
+size_t rp__mpi_frame_bytes(void)
+{
+    static size_t known;
+    int level;
+    if (known)
+        return known;
+    if (is_prepared)
+        return known = least_limit(read_environment);
+    if (MPI_T_init_thread(MPI_THREAD_MULTIPLE, &level) != MPI_SUCCESS)
+        return 4096 - HEADER_SLACK; /* the smallest default there is */
+    known = least_limit(read_variable);
+    MPI_T_finalize();
+    return known;
 }
 
 int rp__mpi_remote_window(void)

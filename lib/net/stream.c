@@ -23,6 +23,10 @@ bool rp__outgoing_reserve(rp__outgoing *o, size_t more)
 
 void rp__outgoing_push(rp__outgoing *o, rp__piece p)
 {
+    if (p.len == 0) { /* would be left behind where the piece before it fills its frame */
+        rp__free(p.own);
+        return;
+    }
     o->item[o->head + o->len++] = p;
 }
 
@@ -82,8 +86,11 @@ rp_status rp__incoming_feed(rp__incoming *in, const uint8_t *data, size_t len, s
         if (in->prefix_have < RP__PREFIX_BYTES)
             return RP_EMPTY;
         rp_status st = start_body(in);
-        if (st)
+        if (st) { /* nothing was taken: the next call tries again */
+            in->prefix_have -= n;
+            *used_out = 0;
             return st;
+        }
     }
     size_t n = in->len - in->have < len - used ? in->len - in->have : len - used;
     if (n)

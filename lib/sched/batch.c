@@ -2,14 +2,27 @@
 /* The ledger of one batch. */
 #include "sched/batch.h"
 
+int64_t rp__batch_done(const rp__sched_batch *b)
+{
+    return b->done.total - b->early;
+}
+
 int64_t rp__batch_waiting(const rp__sched_batch *b)
 {
-    return b->total - b->done.total - b->leased;
+    return b->total - rp__batch_done(b) - b->leased;
 }
 
 bool rp__batch_is_done(const rp__sched_batch *b)
 {
-    return b->is_sealed && b->done.total == b->total;
+    return b->is_sealed && rp__batch_done(b) == b->total;
+}
+
+void rp__batch_grow(rp__sched_batch *b, int64_t count)
+{
+    rp__range r = {b->total, 0};
+    b->total += count;
+    while (rp__ranges_find(&b->done, r.first + r.count, b->total, true, &r))
+        b->early -= r.count;
 }
 
 bool rp__batch_give_back(rp__sched_batch *b, int64_t first, int64_t count, int attempt)
@@ -24,6 +37,15 @@ bool rp__batch_give_back(rp__sched_batch *b, int64_t first, int64_t count, int a
     }
     b->returned[b->returned_len++] = (rp__returned){first, count, attempt};
     return true;
+}
+
+void rp__batch_turn_returned(rp__sched_batch *b, size_t from)
+{
+    for (size_t to = b->returned_len; from + 1 < to; from++) {
+        rp__returned r = b->returned[from];
+        b->returned[from] = b->returned[--to];
+        b->returned[to] = r;
+    }
 }
 
 static bool cut_returned(rp__sched_batch *b, int64_t size, rp__returned *out)

@@ -20,6 +20,8 @@ struct rp__sched_batch {
     int64_t total;  /* tasks so far */
     int64_t cursor; /* tasks from here on are fresh */
     int64_t leased; /* tasks in leases and not done */
+    int64_t early;  /* done tasks from total on: done in an earlier run, BATCH_GROW has yet to bring them */
+    int leases;     /* leases of living workers */
     bool is_sealed;
     rp_status cancel; /* not RP_OK: nothing of it is handed out any more */
     rp__ranges done;
@@ -29,15 +31,24 @@ struct rp__sched_batch {
     rp__sched_batch *next; /* sched.batches, in the order of opening */
 };
 
+/* Tasks that are done, of those the batch has. */
+int64_t rp__batch_done(const rp__sched_batch *b);
+
 /* Tasks that could be handed out. */
 int64_t rp__batch_waiting(const rp__sched_batch *b);
 
 /* Whether every task is done and no more will come. */
 bool rp__batch_is_done(const rp__sched_batch *b);
 
+/* Adds tasks at the end. */
+void rp__batch_grow(rp__sched_batch *b, int64_t count);
+
 /* Puts a range on top of the returned ones; attempt above 1 marks a task that goes out alone. False: no
  * memory. */
 bool rp__batch_give_back(rp__sched_batch *b, int64_t first, int64_t count, int attempt);
+
+/* Turns around what was given back since returned_len was `from`: the first of them goes out first. */
+void rp__batch_turn_returned(rp__sched_batch *b, size_t from);
 
 /* Takes the next chunk of at most `size` tasks off the ledger; the caller leases it. False when nothing
  * waits. */

@@ -25,9 +25,9 @@ void rp__sched_counts_get(const rp__sched *s, rp__sched_counts *out)
                               .requeued = s->requeued,
                               .duplicates = s->duplicates};
     for (const rp__sched_batch *b = s->batches; b; b = b->next) {
-        out->done += b->done.total;
+        out->done += rp__batch_done(b);
         out->leased += b->leased;
-        out->waiting += rp__max64(rp__batch_waiting(b), 0);
+        out->waiting += rp__batch_waiting(b);
     }
 }
 
@@ -66,7 +66,8 @@ const char *rp__action_name(rp__action_kind kind)
  * odd. */
 static int64_t count_leased(const rp__sched *s, const rp__sched_batch *b, rp__ranges *seen)
 {
-    int64_t n = 0, covered = 0;
+    int64_t covered = 0;
+    int leases = 0;
     for (int w = 0; w < s->workers.max; w++) {
         if (s->workers.item[w].life != RP__LIFE_ALIVE)
             continue;
@@ -74,21 +75,45 @@ static int64_t count_leased(const rp__sched *s, const rp__sched_batch *b, rp__ra
         for (int i = 0; i < s->workers.item[w].lease_count; i++) {
             if (l[i].batch != b->id)
                 continue;
-            if (l[i].answered >= l[i].count || l[i].first + l[i].count > b->total)
+            leases++;
+            if (l[i].count < 1 || l[i].first + l[i].count > b->cursor)
                 return -1;
             rp__range gap = {l[i].first, 0};
             while (rp__ranges_find(&b->done, gap.first + gap.count, l[i].first + l[i].count, false, &gap)) {
-                n += gap.count;
                 covered += gap.count;
                 rp__ranges_add(seen, gap.first, gap.count);
             }
         }
     }
-    return seen->total == covered ? n : -1;
+    return seen->total == covered && leases == b->leases ? covered : -1;
+}
+
+/* The queues hold every living worker once, where its leases put it; the sums are right. */
+static bool are_workers_fine(const rp__workers *w)
+{
+    int alive = 0, busy = 0, queued = 0;
+    for (int i = 0; i < w->max; i++) {
+        alive += w->item[i].life == RP__LIFE_ALIVE;
+        busy += w->item[i].life == RP__LIFE_ALIVE && w->item[i].lease_count > 0;
+    }
+    for (int k = 0; k <= RP__PREFETCH_MAX; k++) {
+        int prev = -1;
+        for (int i = w->queue[k].head; i >= 0 && queued <= alive; prev = i, i = w->item[i].next, queued++)
+            if (w->item[i].life != RP__LIFE_ALIVE || w->item[i].lease_count != k || w->item[i].prev != prev)
+                return false;
+        if (w->queue[k].tail != prev)
+            return false;
+    }
+    return alive == w->alive && busy == w->busy && queued == alive;
 }
 
 bool rp__sched_check(const rp__sched *s, char *why, size_t why_len)
 {
+    if (!are_workers_fine(&s->workers)) {
+        (void) snprintf(why, why_len, "workers: the queues and sums do not fit %d alive, %d busy",
+                        s->workers.alive, s->workers.busy);
+        return false;
+    }
     for (const rp__sched_batch *b = s->batches; b; b = b->next) {
         rp__ranges seen = {0}; /* every task that is not done, each place adding its own */
         int64_t leased = count_leased(s, b, &seen), placed = leased;
@@ -106,13 +131,13 @@ bool rp__sched_check(const rp__sched *s, char *why, size_t why_len)
             placed += gap.count;
             rp__ranges_add(&seen, gap.first, gap.count);
         }
-        bool fine = leased == b->leased && placed == seen.total && placed + b->done.total == b->total &&
+        bool fine = leased == b->leased && placed == seen.total && placed + rp__batch_done(b) == b->total &&
                     b->leased >= 0 && !rp__batch_is_done(b);
         if (!fine)
             (void) snprintf(
                 why, why_len,
                 "batch %u: %lld tasks, %lld done, %lld leased (counted %lld), %lld placed, %lld distinct",
-                b->id, (long long) b->total, (long long) b->done.total, (long long) b->leased,
+                b->id, (long long) b->total, (long long) rp__batch_done(b), (long long) b->leased,
                 (long long) leased, (long long) placed, (long long) seen.total);
         rp__ranges_done(&seen);
         if (!fine)

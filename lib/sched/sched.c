@@ -8,86 +8,6 @@
 
 typedef rp_status event_fn(rp__sched *s, const rp__event *ev, rp__actions *out);
 
-static bool act(rp__actions *out, rp__action a)
-{
-    if (out->len == out->cap) {
-        size_t cap = out->cap ? out->cap * 2 : 16;
-        rp__action *item = rp__realloc(out->item, cap * sizeof *item);
-        if (!item)
-            return false;
-        out->item = item;
-        out->cap = cap;
-    }
-    out->item[out->len++] = a;
-    return true;
-}
-
-/* ---- ending batches ---- */
-
-static rp_status finish_if_done(rp__sched *s, rp__sched_batch *b, rp__actions *out)
-{
-    if (!rp__batch_is_done(b))
-        return RP_OK;
-    if (!act(out, (rp__action){.kind = RP__ACTION_BATCH_DONE, .batch = b->id}))
-        return RP_ENOMEM;
-    rp__sched_batch **at = &s->batches;
-    while (*at != b)
-        at = &(*at)->next;
-    *at = b->next;
-    rp__batch_free(b);
-    return RP_OK;
-}
-
-static rp_status settle(rp__sched_batch *b, int64_t first, int64_t count, int attempt, rp_status why,
-                        rp__actions *out)
-{
-    rp__action a = {.kind = RP__ACTION_SETTLE,
-                    .batch = b->id,
-                    .first = first,
-                    .count = count,
-                    .attempt = attempt,
-                    .status = why};
-    return rp__ranges_add(&b->done, first, count) && act(out, a) ? RP_OK : RP_ENOMEM;
-}
-
-/* Settles every task of the batch that no worker holds. */
-static rp_status settle_waiting(rp__sched_batch *b, rp_status why, rp__actions *out)
-{
-    rp__returned cut;
-    while (rp__batch_cut(b, INT64_MAX, &cut)) {
-        rp_status st = settle(b, cut.first, cut.count, cut.attempt, why, out);
-        if (st)
-            return st;
-    }
-    return RP_OK;
-}
-
-static rp_status call_back(rp__sched *s, const rp__sched_batch *b, rp__actions *out)
-{
-    for (int w = 0; w < s->workers.max; w++) {
-        if (s->workers.item[w].life != RP__LIFE_ALIVE)
-            continue;
-        const rp__lease *l = rp__workers_leases(&s->workers, w);
-        for (int i = 0; i < s->workers.item[w].lease_count; i++)
-            if (l[i].batch == b->id) {
-                if (!act(out, (rp__action){.kind = RP__ACTION_CALL_BACK, .worker = w, .batch = b->id}))
-                    return RP_ENOMEM;
-                break;
-            }
-    }
-    return RP_OK;
-}
-
-static rp_status cancel_batch(rp__sched *s, rp__sched_batch *b, rp_status why, rp__actions *out)
-{
-    if (b->cancel == RP_OK)
-        b->cancel = why;
-    rp_status st = settle_waiting(b, b->cancel, out);
-    if (!st)
-        st = call_back(s, b, out);
-    return st ? st : finish_if_done(s, b, out);
-}
-
 /* ---- handing out ---- */
 
 static bool is_broken(const rp__sched *s)
@@ -107,6 +27,7 @@ static rp_status assign(rp__sched *s, rp__sched_batch *b, int worker, int64_t si
                        .first = cut.first,
                        .count = cut.count};
     b->leased += cut.count;
+    b->leases++;
     rp__workers_lease_add(&s->workers, worker, &lease);
     rp__action a = {.kind = RP__ACTION_ASSIGN,
                     .worker = worker,
@@ -115,7 +36,7 @@ static rp_status assign(rp__sched *s, rp__sched_batch *b, int worker, int64_t si
                     .first = lease.first,
                     .count = lease.count,
                     .attempt = lease.attempt};
-    return act(out, a) ? RP_OK : RP_ENOMEM;
+    return rp__sched_act(out, a) ? RP_OK : RP_ENOMEM;
 }
 
 /* Gives a batch's waiting work to the emptiest workers, while both are there. */
@@ -167,27 +88,19 @@ static rp_status charge(rp__sched *s, rp__sched_batch *b, int64_t task, int atte
                     .first = task,
                     .count = 1,
                     .attempt = attempt};
-    if (!act(out, a))
+    if (!rp__sched_act(out, a))
         return RP_ENOMEM;
     if (attempt >= s->max_attempts)
-        return settle(b, task, 1, attempt, RP_ELOST, out);
+        return rp__sched_settle(b, task, 1, attempt, RP_ELOST, out);
     return rp__batch_give_back(b, task, 1, attempt + 1) ? RP_OK : RP_ENOMEM;
 }
 
-/* Tasks of a lease that nobody has answered go back, last first, so that the queue hands them out in order.
- */
-static rp_status give_back(rp__sched *s, rp__sched_batch *b, const rp__lease *l, int64_t first, int64_t end,
-                           int worker, rp__actions *out)
+static rp_status give_back_gap(rp__sched *s, rp__sched_batch *b, const rp__lease *l, rp__range gap,
+                               int worker, rp__actions *out)
 {
-    rp__range gap;
-    if (!rp__ranges_find(&b->done, first, end, false, &gap))
-        return RP_OK;
-    rp_status st = give_back(s, b, l, gap.first + gap.count, end, worker, out);
-    if (st)
-        return st;
     b->leased -= gap.count;
     if (b->cancel)
-        return settle(b, gap.first, gap.count, l->attempt, b->cancel, out);
+        return rp__sched_settle(b, gap.first, gap.count, l->attempt, b->cancel, out);
     rp__action a = {.kind = RP__ACTION_REQUEUE,
                     .worker = worker,
                     .batch = b->id,
@@ -197,19 +110,32 @@ static rp_status give_back(rp__sched *s, rp__sched_batch *b, const rp__lease *l,
                     .attempt = l->attempt};
     if (worker >= 0) {
         s->requeued += gap.count;
-        if (!act(out, a))
+        if (!rp__sched_act(out, a))
             return RP_ENOMEM;
     }
     return rp__batch_give_back(b, gap.first, gap.count, l->attempt) ? RP_OK : RP_ENOMEM;
 }
 
+/* Tasks of a lease that nobody has answered go back, for the queue to hand them out in order. worker is -1
+ * when it gave them back itself. */
+static rp_status give_back(rp__sched *s, rp__sched_batch *b, const rp__lease *l, int64_t first, int64_t end,
+                           int worker, rp__actions *out)
+{
+    rp_status st = RP_OK;
+    rp__range gap = {first, 0};
+    size_t from = b->returned_len;
+    while (!st && rp__ranges_find(&b->done, gap.first + gap.count, end, false, &gap))
+        st = give_back_gap(s, b, l, gap, worker, out);
+    rp__batch_turn_returned(b, from);
+    return st;
+}
+
 static rp_status give_back_lease(rp__sched *s, const rp__event *ev, const rp__lease *l, rp__actions *out)
 {
     rp__sched_batch *b = rp__sched_find_batch(s, l->batch);
-    if (!b)
-        return RP_OK;
     int64_t end = l->first + l->count, run = ev->first;
     rp__range r;
+    b->leases--;
     bool was_running = ev->batch == l->batch && run >= l->first && run < end &&
                        rp__ranges_find(&b->done, run, run + 1, false, &r);
     if (!was_running)
@@ -218,19 +144,19 @@ static rp_status give_back_lease(rp__sched *s, const rp__event *ev, const rp__le
     if (st)
         return st;
     b->leased--;
-    st = b->cancel ? settle(b, run, 1, l->attempt, b->cancel, out)
+    st = b->cancel ? rp__sched_settle(b, run, 1, l->attempt, b->cancel, out)
                    : charge(s, b, run, l->attempt, ev->worker, out);
     return st ? st : give_back(s, b, l, l->first, run, ev->worker, out);
 }
 
 static rp_status break_pool(rp__sched *s, rp__actions *out)
 {
-    if (!act(out, (rp__action){.kind = RP__ACTION_BROKEN}))
+    if (!rp__sched_act(out, (rp__action){.kind = RP__ACTION_BROKEN}))
         return RP_ENOMEM;
     rp_status st = RP_OK;
     for (rp__sched_batch *b = s->batches, *next; b && !st; b = next) {
         next = b->next;
-        st = cancel_batch(s, b, RP_EBROKEN, out);
+        st = rp__sched_cancel(s, b, RP_EBROKEN, out);
     }
     return st;
 }
@@ -250,7 +176,7 @@ static rp_status on_worker_lost(rp__sched *s, const rp__event *ev, rp__actions *
         st = give_back_lease(s, ev, &l[i], out);
     for (rp__sched_batch *b = s->batches, *next; b && !st; b = next) {
         next = b->next;
-        st = finish_if_done(s, b, out);
+        st = rp__sched_finish_if_done(s, b, out);
     }
     return st || !is_broken(s) ? st : break_pool(s, out);
 }
@@ -283,19 +209,23 @@ static rp_status on_already_done(rp__sched *s, const rp__event *ev, rp__actions 
 {
     (void) out;
     rp__sched_batch *b = rp__sched_find_batch(s, ev->batch);
-    if (!b || ev->first < b->total || ev->count < 0)
+    if (!b || b->is_sealed || ev->first < b->total || ev->count < 0 || ev->count > INT64_MAX - ev->first)
         return RP_EINTERNAL;
-    return rp__ranges_add(&b->done, ev->first, ev->count) ? RP_OK : RP_ENOMEM;
+    int64_t before = b->done.total;
+    if (!rp__ranges_add(&b->done, ev->first, ev->count))
+        return RP_ENOMEM;
+    b->early += b->done.total - before;
+    return RP_OK;
 }
 
 static rp_status on_batch_grow(rp__sched *s, const rp__event *ev, rp__actions *out)
 {
     (void) s;
     rp__sched_batch *b = rp__sched_find_batch(s, ev->batch);
-    if (!b || b->is_sealed || ev->count < 0)
+    if (!b || b->is_sealed || ev->count < 0 || ev->count > INT64_MAX - b->total)
         return RP_EINTERNAL;
-    b->total += ev->count;
-    return b->cancel ? settle_waiting(b, b->cancel, out) : RP_OK;
+    rp__batch_grow(b, ev->count);
+    return b->cancel ? rp__sched_settle_waiting(b, b->cancel, out) : RP_OK;
 }
 
 static rp_status on_batch_seal(rp__sched *s, const rp__event *ev, rp__actions *out)
@@ -304,22 +234,26 @@ static rp_status on_batch_seal(rp__sched *s, const rp__event *ev, rp__actions *o
     if (!b)
         return RP_EINTERNAL;
     b->is_sealed = true;
-    return finish_if_done(s, b, out);
+    return rp__sched_finish_if_done(s, b, out);
 }
 
 static rp_status on_batch_cancel(rp__sched *s, const rp__event *ev, rp__actions *out)
 {
     rp__sched_batch *b = rp__sched_find_batch(s, ev->batch);
-    return b ? cancel_batch(s, b, ev->status, out) : RP_OK; /* done meanwhile */
+    if (ev->status == RP_OK)
+        return RP_EINTERNAL;
+    return b ? rp__sched_cancel(s, b, ev->status, out) : RP_OK; /* done meanwhile */
 }
 
 static rp_status on_task_cancel(rp__sched *s, const rp__event *ev, rp__actions *out)
 {
     rp__sched_batch *b = rp__sched_find_batch(s, ev->batch);
+    if (b && (ev->first < 0 || ev->first >= b->total))
+        return RP_EINTERNAL;
     if (!b || !rp__batch_is_waiting(b, ev->first))
         return RP_OK; /* a worker holds it, or it is done: no action tells so */
-    rp_status st = settle(b, ev->first, 1, 0, RP_ECANCELED, out);
-    return st ? st : finish_if_done(s, b, out);
+    rp_status st = rp__sched_settle(b, ev->first, 1, 0, RP_ECANCELED, out);
+    return st ? st : rp__sched_finish_if_done(s, b, out);
 }
 
 static rp_status on_stop(rp__sched *s, const rp__event *ev, rp__actions *out)
@@ -329,7 +263,7 @@ static rp_status on_stop(rp__sched *s, const rp__event *ev, rp__actions *out)
     rp_status st = RP_OK;
     for (rp__sched_batch *b = s->batches, *next; b && !st; b = next) {
         next = b->next;
-        st = cancel_batch(s, b, RP_EINTERRUPTED, out);
+        st = rp__sched_cancel(s, b, RP_EINTERRUPTED, out);
     }
     return st;
 }
@@ -354,7 +288,15 @@ static void uncount_leased(rp__sched *s, rp__sched_batch *b, rp__range r)
 
 static bool covers(const rp__lease *l, uint32_t batch, rp__range r)
 {
-    return l && l->batch == batch && r.first >= l->first && r.first + r.count <= l->first + l->count;
+    return l && l->batch == batch && r.first >= l->first && r.first - l->first < l->count &&
+           r.count <= l->count - (r.first - l->first);
+}
+
+/* Whether an ANSWER or RETURN names a worker that has joined, and tasks. */
+static bool is_from_worker(const rp__sched *s, const rp__event *ev)
+{
+    return rp__sched_is_worker(s, ev->worker) && s->workers.item[ev->worker].life != RP__LIFE_ABSENT &&
+           ev->first >= 0 && ev->count >= 1 && ev->count <= INT64_MAX - ev->first;
 }
 
 /* Sorts the answered tasks into first answers and duplicates. */
@@ -382,57 +324,57 @@ static rp_status accept(rp__sched *s, rp__sched_batch *b, const rp__lease *l, co
         }
         a.first = r.first;
         a.count = r.count;
-        if (!act(out, a))
+        if (!rp__sched_act(out, a))
             return RP_ENOMEM;
         at = r.first + r.count;
     }
     return RP_OK;
 }
 
-/* Counts tasks off the lease and drops it when all are. */
-static void count_off(rp__sched *s, int worker, rp__lease *l, int64_t count)
+/* Drops the lease when no task of it is left to be done. */
+static void drop_if_finished(rp__sched *s, rp__sched_batch *b, int worker, const rp__lease *l)
 {
-    if (!l)
+    rp__range r;
+    if (rp__ranges_find(&b->done, l->first, l->first + l->count, false, &r))
         return;
-    l->answered += count;
-    if (l->answered >= l->count)
-        rp__workers_lease_drop(&s->workers, worker, (int) (l - rp__workers_leases(&s->workers, worker)));
+    rp__workers_lease_drop(&s->workers, worker, (int) (l - rp__workers_leases(&s->workers, worker)));
+    b->leases--;
 }
 
 static rp_status on_answer(rp__sched *s, const rp__event *ev, rp__actions *out)
 {
     rp__sched_batch *b = rp__sched_find_batch(s, ev->batch);
-    if (!rp__sched_is_worker(s, ev->worker) || ev->count < 1 || ev->first < 0 ||
-        (b && ev->first + ev->count > b->total))
+    if (!is_from_worker(s, ev) || (b && ev->first + ev->count > b->cursor)) /* never handed out */
         return RP_EINTERNAL;
-    rp__lease *l = rp__workers_lease_find(&s->workers, ev->worker, ev->lease);
+    const rp__lease *l = rp__workers_lease_find(&s->workers, ev->worker, ev->lease);
     if (l && !covers(l, ev->batch, (rp__range){ev->first, ev->count}))
         return RP_EINTERNAL;
     rp_status st = accept(s, b, l, ev, out);
-    if (st)
+    if (st || !b)
         return st;
-    count_off(s, ev->worker, l, ev->count);
-    if (!b)
-        return RP_OK;
+    if (l)
+        drop_if_finished(s, b, ev->worker, l);
     rp__chunking_learn(&b->chunking, ev->count, ev->busy_ns);
-    return finish_if_done(s, b, out);
+    return rp__sched_finish_if_done(s, b, out);
 }
 
 static rp_status on_return(rp__sched *s, const rp__event *ev, rp__actions *out)
 {
-    if (!rp__sched_is_worker(s, ev->worker) || ev->count < 1)
+    if (!is_from_worker(s, ev))
         return RP_EINTERNAL;
     rp__lease *l = rp__workers_lease_find(&s->workers, ev->worker, ev->lease);
     if (!l)
-        return RP_OK; /* from a worker believed lost: the tasks went back already */
-    if (!covers(l, ev->batch, (rp__range){ev->first, ev->count}))
+        return RP_OK; /* from a worker believed lost, or the batch is done: nothing is left to go back */
+    int64_t end = l->first + l->count;
+    if (!covers(l, ev->batch, (rp__range){ev->first, ev->count}) || ev->first + ev->count != end)
         return RP_EINTERNAL;
     rp__sched_batch *b = rp__sched_find_batch(s, ev->batch);
-    rp_status st = b ? give_back(s, b, l, ev->first, ev->first + ev->count, -1, out) : RP_OK;
+    rp_status st = give_back(s, b, l, ev->first, end, -1, out);
     if (st)
         return st;
-    count_off(s, ev->worker, l, ev->count);
-    return b ? finish_if_done(s, b, out) : RP_OK;
+    l->count -= ev->count;
+    drop_if_finished(s, b, ev->worker, l);
+    return rp__sched_finish_if_done(s, b, out);
 }
 
 /* ---- the step ---- */

@@ -28,7 +28,7 @@
     X(BATCH_CANCEL) /* batch, status: settle with it what is not leased; what comes back too */              \
     X(TASK_CANCEL)  /* batch, first: settle this task as cancelled if no worker holds it */                  \
     X(ANSWER)       /* worker, lease, batch, first, count, busy_ns: results or failures of these tasks */    \
-    X(RETURN)       /* worker, lease, batch, first, count: given back untouched */                           \
+    X(RETURN)       /* worker, lease, batch, first, count: the end of a lease, given back untouched */       \
     X(STOP)         /* start nothing new: cancel all batches with RP_EINTERRUPTED, call leases back */
 
 typedef enum rp__event_kind {
@@ -102,9 +102,10 @@ rp_status rp__sched_new(rp__sched **out, const rp__sched_options *opt);
 void rp__sched_free(rp__sched **s);
 
 /*
- * Takes one event and appends to *out what is to be done, in order. RP_OK; RP_ENOMEM; RP_EINTERNAL for an
- * event that cannot be (unknown batch or worker, range outside of the batch): state unchanged.
- * An ANSWER or RETURN from a worker believed lost, or for a batch that is done, is a duplicate, not an error.
+ * Takes one event and appends to *out what is to be done, in order. RP_OK; RP_ENOMEM: the state is good for
+ * nothing any more; RP_EINTERNAL for an event that cannot be (unknown batch or worker, range outside of the
+ * batch): state unchanged. An ANSWER or RETURN from a worker believed lost, or for a batch that is done, is a
+ * duplicate, not an error.
  */
 rp_status rp__sched_step(rp__sched *s, const rp__event *ev, rp__time now, rp__actions *out);
 

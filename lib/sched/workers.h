@@ -15,8 +15,7 @@ typedef struct rp__lease {
     uint64_t id;
     uint32_t batch;
     int attempt;
-    int64_t first, count;
-    int64_t answered; /* tasks the worker has answered or given back */
+    int64_t first, count; /* count shrinks when the worker gives the end back */
 } rp__lease;
 
 typedef enum rp__worker_life { RP__LIFE_ABSENT = 0, RP__LIFE_ALIVE, RP__LIFE_LOST } rp__worker_life;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sinks: where results go. The master calls each operation at most once for a task.
+ * Sinks: where results go. The master calls each operation at most once for a task. A sink that cannot take a
+ * result returns a status, which cancels its batch; it does not call the master itself.
  */
 #ifndef RP_SINK_SINK_H
 #define RP_SINK_SINK_H

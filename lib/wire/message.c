@@ -15,6 +15,12 @@ static void put_text(rp__buf *b, const char *text)
     rp__write_blob(b, text, strlen(text));
 }
 
+/* Whether every byte was there and none is left over. */
+static bool is_whole(const rp__reader *r)
+{
+    return !r->is_bad && r->at == r->end;
+}
+
 static bool is_range(int64_t first, int64_t count)
 {
     return first >= 0 && count > 0 && first <= INT64_MAX - count;
@@ -33,7 +39,7 @@ bool rp__wire_get_hello(rp__bytes body, rp__msg_hello *out)
     uint32_t version = rp__read_u32(&r);
     rp__read_text(&r, out->host, sizeof out->host);
     out->pid = (int64_t) rp__read_u64(&r);
-    return !r.is_bad && version == RP__WIRE_VERSION;
+    return is_whole(&r) && version == RP__WIRE_VERSION;
 }
 
 void rp__wire_put_batch(rp__buf *b, const rp__msg_batch *m)
@@ -67,7 +73,7 @@ bool rp__wire_get_batch(rp__bytes body, rp__msg_batch *out)
     rp__bytes id = rp__read_blob(&r);
     rp__read_text(&r, out->ref.name, sizeof out->ref.name);
     out->shared = rp__read_blob(&r);
-    if (r.is_bad || id.len > sizeof out->ref.id)
+    if (!is_whole(&r) || id.len > sizeof out->ref.id)
         return false;
     if (id.len)
         memcpy(out->ref.id, id.data, id.len);
@@ -128,7 +134,7 @@ bool rp__wire_get_answer(rp__bytes body, rp__msg_answer *out)
     out->busy_ns = (int64_t) rp__read_u64(&r);
     out->started = rp__read_f64(&r);
     if (body.len < RP__WIRE_HEAD || !is_range(out->first, out->count) || out->form <= RP__ANSWER_NONE ||
-        out->form >= RP__ANSWER_COUNT)
+        out->form >= RP__ANSWER_COUNT || out->busy_ns < 0)
         return false;
     out->data = (rp__bytes){(const uint8_t *) body.data + RP__WIRE_HEAD, body.len - RP__WIRE_HEAD};
     return true;
@@ -149,7 +155,7 @@ bool rp__wire_get_return(rp__bytes body, rp__msg_return *out)
     out->lease = rp__read_u64(&r);
     out->first = (int64_t) rp__read_u64(&r);
     out->count = (int64_t) rp__read_u64(&r);
-    return !r.is_bad && is_range(out->first, out->count);
+    return is_whole(&r) && is_range(out->first, out->count);
 }
 
 void rp__wire_put_refuse(rp__buf *b, const rp__msg_refuse *m)
@@ -163,7 +169,7 @@ bool rp__wire_get_refuse(rp__bytes body, rp__msg_refuse *out)
     rp__reader r = rp__reader_of(body);
     out->batch = rp__read_u32(&r);
     rp__read_text(&r, out->text, sizeof out->text);
-    return !r.is_bad;
+    return is_whole(&r);
 }
 
 void rp__wire_put_log(rp__buf *b, const rp__msg_log *m)
@@ -179,7 +185,7 @@ bool rp__wire_get_log(rp__bytes body, rp__msg_log *out)
     out->level = (int) rp__read_u32(&r);
     out->task = (int64_t) rp__read_u64(&r);
     rp__read_text(&r, out->text, sizeof out->text);
-    return !r.is_bad;
+    return is_whole(&r);
 }
 
 void rp__wire_put_u32(rp__buf *b, uint32_t v)
@@ -191,7 +197,7 @@ bool rp__wire_get_u32(rp__bytes body, uint32_t *out)
 {
     rp__reader r = rp__reader_of(body);
     *out = rp__read_u32(&r);
-    return !r.is_bad;
+    return is_whole(&r);
 }
 
 void rp__wire_put_record(rp__buf *b, const rp__record *r)

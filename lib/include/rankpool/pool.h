@@ -67,6 +67,9 @@ typedef struct rp_pool_info {
  * pool has one rank, which runs its tasks itself); in that case this call does not return and the process
  * ends with the exit status of the program's rank 0.
  *
+ * Options may be parsed before, as long as nothing is printed or started; rp_rank() tells afterwards who
+ * should complain.
+ *
  * @param argc, argv  those of main; kept
  *
  * @return RP_OK; RP_ENET when MPI cannot start; RP_ESTATE when called twice. Prints the reason on stderr.
@@ -74,6 +77,12 @@ typedef struct rp_pool_info {
  * Rank all.   Thread main, alone.   Blocks while MPI starts.   Collective yes.   Since 0.1
  */
 RP_API rp_status rp_init(int *argc, char ***argv);
+
+/**
+ * Rank of this process in MPI_COMM_WORLD, 0 for the master of a pool over it; for printing usage and the like
+ * once before rp_pool_open(). 0 where MPI is not running. Any rank, main thread. Blocks no. Since 0.1
+ */
+RP_API int rp_rank(void);
 
 /**
  * Ends rankpool on this rank, and MPI if rp_init() started it; safe after lost ranks, where MPI_Finalize
