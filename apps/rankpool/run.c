@@ -312,7 +312,7 @@ static int run_as_rank(run_options *o, int argc, char **argv)
     if (st == RP_OK) {
         rc = run_as_master(o, pool, input_fd);
         (void) rp_pool_close(&pool); /* rc has the story */
-        if (!line && rc != RP__EXIT_OK)
+        if (!line) /* mpirun hides it */
             (void) tool_fail(0, "exit status %d (mpirun may report another)", rc);
     } else if (st != RP_SERVED) {
         rc = tool_fail(RP__EXIT_POOL, "%s", rp_init_error()->text);

@@ -87,9 +87,9 @@ static rp_status check_size(void)
         expected, size);
 }
 
-static rp_status open_line(void)
+rp_status rp__process_open_line(void)
 {
-    if (rp__mpi_world_rank() != 0)
+    if (process.line || rp__mpi_world_rank() != 0)
         return RP_OK;
     rp_status st = rp__line_open(&process.line, &process.error);
     if (st == RP_OK)
@@ -106,14 +106,14 @@ static rp_status start_ranks(int *argc, char ***argv)
     st = rp__mpi_start(argc, argv, &process.is_mpi_ours, &process.error);
     if (!st)
         st = check_size();
-    return st ? st : open_line();
+    return st ? st : rp__process_open_line();
 }
 
 /* Too late for the supervisor: commands are refused with that reason. */
 static rp_status join_ranks(void)
 {
     (void) signal(SIGPIPE, SIG_IGN);
-    return open_line();
+    return rp__process_open_line();
 }
 
 rp_status rp_init(int *argc, char ***argv)

@@ -214,6 +214,8 @@ static rp_status serve(rp__carrier *carrier)
     rp__link *link = NULL;
     rp__worker *w = NULL;
     rp__worker_options wo = {.rank = carrier->rank, .supervisor = me->supervisor};
+    if (me->line) /* rank 0 of all, but not of this pool */
+        rp__line_begun(me->line);
     rp_status st = rp__link_new(&link, carrier);
     if (!st)
         st = rp__worker_new(&w, link, &wo);
@@ -222,8 +224,7 @@ static rp_status serve(rp__carrier *carrier)
     if (st != RP_SERVED) {
         rp__log_divert(NULL, NULL);
         /* Of a master that is gone its launcher tells, once, and better. */
-        rp_log(st == RP_EBROKEN ? RP_LOG_DEBUG : RP_LOG_ERROR, "rank %d gives up: %s", carrier->rank,
-               me->error.text);
+        rp_log(st == RP_EBROKEN ? RP_LOG_DEBUG : RP_LOG_ERROR, "gives up: %s", me->error.text);
         fflush(NULL);
         _exit(1);
     }
@@ -271,6 +272,8 @@ rp_status rp_pool_open(rp_pool **out, const rp_pool_options *options)
     if (st)
         return st;
     ignore_sigpipe();
+    if (!me->is_init)
+        (void) rp__process_open_line(); /* without it the launcher says that no status came */
     rp__carrier *carrier = NULL;
     st = rp__mpi_carrier_open(&carrier, opt.mpi_comm, &me->error);
     if (st == RP_EMPTY)

@@ -18,6 +18,9 @@ typedef struct rp__process {
 
 rp__process *rp__process_get(void);
 
+/* Opens the line to the launcher on rank 0, where there is a launcher; again is fine. */
+rp_status rp__process_open_line(void);
+
 /* Whether srun started several tasks of this program without PMIx, so that each believes to be alone. */
 bool rp__process_is_lonely_srun_task(void);
 

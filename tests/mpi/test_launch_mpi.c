@@ -2,6 +2,8 @@
 /* The launcher with the real mpirun: a rank that goes does not end the job, and leaves no noise. */
 #include "rpt_launch.h"
 
+#include "launch/mpirun.h"
+
 #include <sys/stat.h>
 
 static rpt_launch run; /* large */
@@ -56,7 +58,10 @@ static void passes_what_mpirun_says_of_a_bad_program(void)
     rpt_launch_end(&run);
     RPT_EQ_I64(run.status, RP__EXIT_POOL);
     (void) unlink(path);
-    RPT_HAS_STR(run.text[1], "has a bad interpreter");
+    rp__mpirun m;
+    RPT_STATUS(rp__mpirun_find(&m, NULL), RP_OK);
+    if (m.major < 5) /* Open MPI 5 says nothing */
+        RPT_HAS_STR(run.text[1], "has a bad interpreter");
     RPT_HAS_STR(run.text[1], "rankpool: the job ended before its master reported (mpirun exit status ");
 }
 

@@ -102,7 +102,7 @@ def until(what, seconds=30, step=0.02):
 class Program:
     """A program that runs; its output goes to files."""
 
-    def __init__(self, t, argv, env, cwd, stdin, began_in=None):
+    def __init__(self, t, argv, env, cwd, stdin):
         t.count += 1
         self.t, self.argv, self.status, self.seconds = t, argv, None, 0
         self.paths = [os.path.join(t.dir, ".%s-%d" % (n, t.count)) for n in ("out", "err")]
@@ -168,8 +168,7 @@ class Test:
 
     def environment(self, more=None):
         env = {k: v for k, v in os.environ.items() if not k.startswith(SCRUBBED)}
-        env.update({MARK: self.mark, "TMPDIR": self.options.tmp, "LC_ALL": "C.UTF-8",
-                    "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
+        env.update({MARK: self.mark, "TMPDIR": self.options.tmp, "LC_ALL": "C.UTF-8"})
         for k, v in (more or {}).items():
             if v is None:
                 env.pop(k, None)
@@ -289,14 +288,34 @@ def run_case(o, name, fn):
     return "failed" if t.failures else "skipped" if skipped is not None else "passed"
 
 
+def remove_segments(since):
+    """Shared memory of killed jobs, which nobody maps any more."""
+    folder, mapped = "/dev/shm", set()
+    names = [n for n in os.listdir(folder) if n.startswith(("vader_segment.", "sm_segment."))]
+    for pid in (p for p in os.listdir("/proc") if names and p.isdigit()):
+        try:
+            with open("/proc/%s/maps" % pid) as f:
+                mapped.update(l.rsplit("/", 1)[-1].split()[0] for l in f if folder in l)
+        except OSError:
+            pass
+    for name in names:
+        try:
+            s = os.stat(os.path.join(folder, name))
+            if name not in mapped and s.st_uid == os.getuid() and since < s.st_mtime < time.time() - 1:
+                os.unlink(os.path.join(folder, name))
+        except OSError:
+            pass
+
+
 def main():
-    o = parse(sys.argv)
+    o, began = parse(sys.argv), time.time()
     counts = {"failed": 0, "skipped": 0, "passed": 0}
     try:
         for grp, name, fn in _cases:
             if not o.names or grp in o.names or any(n in name for n in o.names):
                 counts[run_case(o, name, fn)] += 1
     finally:
+        remove_segments(began)
         if not os.environ.get("E2E_KEEP"):
             shutil.rmtree(o.scratch, ignore_errors=True)
     print("%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % counts)
