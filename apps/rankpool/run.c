@@ -231,7 +231,6 @@ static int run_as_parent(const run_options *o, int argc, char **argv)
         return tool_fail(exit_code_of(st), "%s", err.text);
     if (input >= 0)
         (void) lseek(input, 0, SEEK_SET); /* a memory file seeks */
-    /* The default name holds the time of day: the ranks must not choose another. */
     static char self[4096];
     char **args = calloc((size_t) argc + 6, sizeof *args);
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -240,8 +239,10 @@ static int run_as_parent(const run_options *o, int argc, char **argv)
     int k = 0;
     args[k++] = self;
     args[k++] = argv[0];
-    args[k++] = (char *) (uintptr_t) "-o";
-    args[k++] = (char *) (uintptr_t) o->output;
+    if (!o->has_output) { /* it may hold the time of day: the ranks must not choose another */
+        args[k++] = (char *) (uintptr_t) "-o";
+        args[k++] = (char *) (uintptr_t) o->output;
+    }
     for (int i = 1; i < argc; i++)
         args[k++] = argv[i];
     rp__launch_options lo = {
@@ -312,7 +313,7 @@ static int run_as_rank(run_options *o, int argc, char **argv)
     if (st == RP_OK) {
         rc = run_as_master(o, pool, input_fd);
         (void) rp_pool_close(&pool); /* rc has the story */
-        if (!line) /* mpirun hides it */
+        if (!line)                   /* mpirun hides it */
             (void) tool_fail(0, "exit status %d (mpirun may report another)", rc);
     } else if (st != RP_SERVED) {
         rc = tool_fail(RP__EXIT_POOL, "%s", rp_init_error()->text);

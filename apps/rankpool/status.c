@@ -24,6 +24,27 @@ static const char help[] =
     "      --exit-code   prints nothing and ends with the run's exit status; 75 while it is not finished\n"
     "  -h, --help        this text\n";
 
+/* A text of the file for JSON, which takes UTF-8 only: other bytes become question marks. */
+static json_t *json_text(const char *text)
+{
+    json_t *j = json_string(text);
+    char *copy = j ? NULL : strdup(text);
+    for (char *p = copy; p && *p; p++)
+        if (*p & 0x80)
+            *p = '?';
+    if (copy)
+        j = json_string(copy);
+    free(copy);
+    return j;
+}
+
+/* Nobody tells of the workers of a master that is gone. */
+static const char *worker_state(const rp__run_summary *s, const rp__run_worker *w)
+{
+    bool is_known = w->state != RP__WORKER_ALIVE || s->finished || s->master_alive;
+    return is_known ? rp__worker_state_name(w->state) : "unknown";
+}
+
 static int print_json(const rp__run_summary *s)
 {
     json_t *workers = json_array();
@@ -31,21 +52,20 @@ static int print_json(const rp__run_summary *s)
         const rp__run_worker *w = &s->workers[i];
         if (w->state == RP__WORKER_NONE) /* the master's row, or a rank that never joined */
             continue;
-        json_array_append_new(workers,
-                              json_pack("{s:i, s:s%, s:I, s:s}", "rank", (int) w->rank, "host", w->host,
-                                        strnlen(w->host, sizeof w->host), "pid", (json_int_t) w->pid, "state",
-                                        rp__worker_state_name(w->state)));
+        json_array_append_new(workers, json_pack("{s:i, s:o, s:I, s:s}", "rank", (int) w->rank, "host",
+                                                 json_text(w->host), "pid", (json_int_t) w->pid, "state",
+                                                 worker_state(s, w)));
     }
     const rp__store_counts *c = &s->counts;
     json_t *o = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:o, s:s, s:s, s:{s:s, s:I, s:b}, s:o, s:f, s:f, s:f}",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:o, s:s, s:o, s:{s:o, s:I, s:b}, s:o, s:f, s:f, s:f}",
         "tasks", (json_int_t) c->tasks, "succeeded", (json_int_t) c->succeeded, "failed",
         (json_int_t) c->failed, "lost", (json_int_t) c->lost, "cancelled", (json_int_t) c->cancelled,
         "running", (json_int_t) c->running, "pending", (json_int_t) s->pending, "complete", s->complete,
         "finished", s->finished, "exit_code", s->finished ? json_integer(s->exit_code) : json_null(), "kind",
-        s->is_commands ? "commands" : "function", "program", s->program, "master", "host", s->master_host,
-        "pid", (json_int_t) s->master_pid, "alive", s->master_alive, "workers", workers, "created",
-        s->created, "updated", s->updated, "ended", s->ended);
+        s->is_commands ? "commands" : "function", "program", json_text(s->program), "master", "host",
+        json_text(s->master_host), "pid", (json_int_t) s->master_pid, "alive", s->master_alive, "workers",
+        workers, "created", s->created, "updated", s->updated, "ended", s->ended);
     char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
     if (!text)
@@ -90,7 +110,7 @@ static void print_people(const char *path, const rp__run_summary *s)
     for (int i = 0; i < s->worker_count; i++)
         if (s->workers[i].state != RP__WORKER_NONE)
             printf("  worker    rank %d on %s, pid %lld: %s\n", s->workers[i].rank, s->workers[i].host,
-                   (long long) s->workers[i].pid, rp__worker_state_name(s->workers[i].state));
+                   (long long) s->workers[i].pid, worker_state(s, &s->workers[i]));
 }
 
 static int show_summary(const char *path, int how)

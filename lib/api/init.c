@@ -87,13 +87,22 @@ static rp_status check_size(void)
         expected, size);
 }
 
+static bool is_rank_0(void)
+{
+    const char *said = getenv("OMPI_COMM_WORLD_RANK");
+    return rp__mpi_is_running() ? rp__mpi_world_rank() == 0 : said && strcmp(said, "0") == 0;
+}
+
 rp_status rp__process_open_line(void)
 {
-    if (process.line || rp__mpi_world_rank() != 0)
-        return RP_OK;
-    rp_status st = rp__line_open(&process.line, &process.error);
-    if (st == RP_OK)
+    static bool is_exit_told;
+    rp_status st = RP_OK;
+    if (!process.line && is_rank_0())
+        st = rp__line_open(&process.line, &process.error);
+    if (process.line && rp__mpi_is_running() && !is_exit_told) {
+        is_exit_told = true;
         (void) on_exit(report_exit, NULL); /* without it the launcher says that no status came */
+    }
     return st == RP_EMPTY ? RP_OK : st;
 }
 
@@ -103,6 +112,9 @@ static rp_status start_ranks(int *argc, char ***argv)
     if (st)
         return st;
     rp__mpi_prepare();
+    st = rp__process_open_line(); /* tells the launcher that this is a program of ours, before MPI can hang */
+    if (st)
+        return st;
     st = rp__mpi_start(argc, argv, &process.is_mpi_ours, &process.error);
     if (!st)
         st = check_size();

@@ -248,6 +248,25 @@ static rp_status check_options(const rp_pool_options *opt, rp_error *err)
     return RP_OK;
 }
 
+/* Only the master's options count, and the workers are in the pool already: bad ones are refused by closing
+ * it. */
+static rp_status open_checked(rp_pool **out, rp__carrier *carrier, const rp_pool_options *opt)
+{
+    rp_error bad;
+    rp_pool_options usable = RP_POOL_OPTIONS_INIT;
+    rp_status wrong = check_options(opt, &bad);
+    rp_pool *p = NULL;
+    rp_status st = open_master(&p, carrier, wrong ? &usable : opt);
+    if (!st && wrong) {
+        (void) rp_pool_close(&p); /* nothing was submitted */
+        rp__process_get()->error = bad;
+        return wrong;
+    }
+    if (!st)
+        *out = p;
+    return st;
+}
+
 /* Without rp_init(): writing to a rank that has died must not end this one. A handler of the user's stays. */
 static void ignore_sigpipe(void)
 {
@@ -268,19 +287,14 @@ rp_status rp_pool_open(rp_pool **out, const rp_pool_options *options)
         return rp__fail(&me->error, RP_ESTATE, "a task cannot open a pool: its rank is a worker of one");
     if (!rp__mpi_is_running())
         return rp__fail(&me->error, RP_ESTATE, "call rp_init() first in main, or MPI_Init() yourself");
-    rp_status st = check_options(&opt, &me->error);
-    if (st)
-        return st;
     ignore_sigpipe();
     if (!me->is_init)
         (void) rp__process_open_line(); /* without it the launcher says that no status came */
     rp__carrier *carrier = NULL;
-    st = rp__mpi_carrier_open(&carrier, opt.mpi_comm, &me->error);
-    if (st == RP_EMPTY)
-        return open_master(out, NULL, &opt);
-    if (st)
+    rp_status st = rp__mpi_carrier_open(&carrier, opt.mpi_comm, &me->error);
+    if (st < 0)
         return st;
-    return carrier->rank == 0 ? open_master(out, carrier, &opt) : serve(carrier);
+    return st == RP_OK && carrier->rank != 0 ? serve(carrier) : open_checked(out, carrier, &opt);
 }
 
 /* ---- closing ---- */

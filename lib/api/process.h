@@ -18,7 +18,8 @@ typedef struct rp__process {
 
 rp__process *rp__process_get(void);
 
-/* Opens the line to the launcher on rank 0, where there is a launcher; again is fine. */
+/* Opens the line to the launcher on rank 0, where there is a launcher, and once MPI runs, lets the launcher
+ * know how this process exits. Calling it again is fine. */
 rp_status rp__process_open_line(void);
 
 /* Whether srun started several tasks of this program without PMIx, so that each believes to be alone. */

@@ -14,8 +14,7 @@
 
 #include <sys/types.h>
 
-#define RP__BEGIN_LOOK  (100 * RP__MS) /* between looks */
-#define RP__BEGIN_TRIES 3              /* starts of a job at most */
+#define RP__BEGIN_TRIES 3 /* starts of a job at most */
 
 typedef struct rp__begin {
     bool is_over;     /* rank 0 has begun, reported or gone; or there is nothing to see */
@@ -25,7 +24,8 @@ typedef struct rp__begin {
     rp__time next_look;
 } rp__begin;
 
-/* Looks, if it is time to. */
-void rp__begin_look(rp__begin *b, pid_t mpirun, int ranks, rp__time now);
+/* Looks, if it is time to. is_ours: rank 0 has opened its line, so the program is one that will open a pool.
+ */
+void rp__begin_look(rp__begin *b, pid_t mpirun, int ranks, bool is_ours, rp__time now);
 
 #endif

@@ -66,7 +66,7 @@ static void meet_deadline(rp__job *j, rp__time now)
 /* A job that cannot begin any more is ended at once: there is nothing to save. */
 static void watch_begin(rp__job *j, rp__time now)
 {
-    rp__begin_look(&j->begin, j->mpirun, j->desk.address.ranks, now);
+    rp__begin_look(&j->begin, j->mpirun, j->desk.address.ranks, j->desk.line_fd >= 0, now);
     if (!j->begin.is_lost)
         return;
     if (j->mpirun > 0)

@@ -14,6 +14,7 @@ struct rp__worker_batch {
     void *message; /* owned: holds info.shared */
     rp_task_fn fn; /* function bodies */
     bool is_refused;
+    bool is_called_back; /* nothing of it is started any more: a chunk may come behind the word */
     rp__worker_batch *next;
 };
 

@@ -19,7 +19,8 @@ struct rp__worker {
     bool is_command_running; /* task leases->next_task - 1 */
     bool is_command_killed;  /* by the master's word */
     bool is_closing, saw_losses;
-    size_t log_bytes; /* queued since everything was last sent */
+    uint32_t early_call_back; /* batch that was called back before it came; 0: none */
+    size_t log_bytes;         /* queued since everything was last sent */
     int64_t logs_dropped;
 };
 

@@ -81,6 +81,7 @@ static rp_status hear_batch(rp__worker *w, rp__bytes body, rp_error *err)
     b->message = rp__link_take(w->link);
     b->next = w->batches;
     w->batches = b;
+    b->is_called_back = b->info.batch == w->early_call_back;
     if (st == RP_OK && b->info.body == RP__BODY_COMMAND && !w->opt.supervisor) {
         st = rp__fail(&why, RP_EBODY, "commands need the supervisor: call rp_init() first in main");
         b->is_refused = true;
@@ -102,7 +103,7 @@ static rp_status hear_chunk(rp__worker *w, rp__bytes body, rp_error *err)
     rp_status st = b ? rp__held_lease_new(&l, &chunk, b) : RP_ENET;
     if (st)
         return rp__fail(err, st, st == RP_ENOMEM ? "no memory" : "the chunk cannot be read");
-    if (b->is_refused) { /* its refusal is under way, the batch ends */
+    if (b->is_refused || b->is_called_back) { /* the batch ends */
         st = rp__worker_give_back(w, l, chunk.first, chunk.first + chunk.count);
         rp__held_lease_free(l);
         return st;
@@ -128,6 +129,11 @@ void rp__worker_drop_lease(rp__worker *w, rp__held_lease *l)
 static rp_status call_back(rp__worker *w, uint32_t batch)
 {
     rp_status st = RP_OK;
+    rp__worker_batch *b = find_batch(w, batch);
+    if (b)
+        b->is_called_back = true;
+    else
+        w->early_call_back = batch; /* words and messages are not ordered with each other */
     for (rp__held_lease *l = w->leases, *next; l && !st; l = next) {
         next = l->next;
         if (l->chunk.batch != batch || l->next_task == l->end)

@@ -84,7 +84,7 @@ def wait_for(t, path, cond, what):
 @case
 def tells_the_status_while_running(t):
     os.mkdir(t.path("d"))
-    t.write("a.txt", appending(60, "d", "; sleep 0.1"))
+    t.write("a.txt", appending(60, "d", "; sleep 0.4"))
     p = start_run(t, "-n", "3", "a.txt")
     path = t.path("a.h5")
     s = wait_for(t, path, lambda s: s["succeeded"] >= 6, "6 tasks are done")

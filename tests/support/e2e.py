@@ -168,7 +168,7 @@ class Test:
 
     def environment(self, more=None):
         env = {k: v for k, v in os.environ.items() if not k.startswith(SCRUBBED)}
-        env.update({MARK: self.mark, "TMPDIR": self.options.tmp, "LC_ALL": "C.UTF-8"})
+        env.update({MARK: self.mark, "TMPDIR": self.options.tmp, "LC_ALL": "C.UTF-8", "TERM": "xterm"})
         for k, v in (more or {}).items():
             if v is None:
                 env.pop(k, None)
