@@ -287,6 +287,9 @@ rp_status rp_pool_open(rp_pool **out, const rp_pool_options *options)
         return rp__fail(&me->error, RP_ESTATE, "a task cannot open a pool: its rank is a worker of one");
     if (!rp__mpi_is_running())
         return rp__fail(&me->error, RP_ESTATE, "call rp_init() first in main, or MPI_Init() yourself");
+    if (me->saw_losses && !opt.mpi_comm)
+        return rp__fail(&me->error, RP_ESTATE,
+                        "a rank of MPI_COMM_WORLD was lost: a pool over it cannot be opened any more");
     ignore_sigpipe();
     if (!me->is_init)
         (void) rp__process_open_line(); /* without it the launcher says that no status came */

@@ -6,10 +6,9 @@
  * each round reaches one generation further, whatever sessions and groups they made. Children cannot be
  * mistaken, for their numbers stay theirs until this process reaps them.
  */
+#include "base/children.h"
 #include "exec/supervisor_impl.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -29,36 +28,17 @@ static bool reap_the_dead(void)
     return pid == 0;
 }
 
-/* The parent in /proc/PID/stat, "PID (name) state ppid ..."; the name may hold blanks and parentheses. */
-static pid_t parent_of(const char *pid)
+static void kill_child(void *ctx, pid_t pid, char state)
 {
-    char path[300], text[512];
-    int parent = 0;
-    (void) snprintf(path, sizeof path, "/proc/%s/stat", pid);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return 0;
-    size_t n = fread(text, 1, sizeof text - 1, f);
-    fclose(f);
-    text[n] = '\0';
-    char *after_name = strrchr(text, ')');
-    if (!after_name || sscanf(after_name, ") %*c %d", &parent) != 1)
-        return 0;
-    return parent;
+    (void) ctx;
+    (void) state;
+    (void) kill(pid, SIGKILL); /* refused when it runs as another user */
 }
 
 /* For kernels without the list of children. */
 static void kill_by_search(void)
 {
-    DIR *dir = opendir("/proc");
-    for (struct dirent *e; dir && (e = readdir(dir));) {
-        int pid;
-        if (isdigit((unsigned char) e->d_name[0]) && parent_of(e->d_name) == getpid() &&
-            sscanf(e->d_name, "%d", &pid) == 1)
-            (void) kill(pid, SIGKILL);
-    }
-    if (dir)
-        closedir(dir);
+    rp__each_child(getpid(), kill_child, NULL);
 }
 
 static void kill_children(void)

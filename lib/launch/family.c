@@ -6,9 +6,8 @@
  * round reaches one generation further. A child's number stays its own until it is reaped here.
  */
 #include "launch/family.h"
+#include "base/children.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,57 +18,28 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The parent in /proc/PID/stat, "PID (name) state ppid ..."; the name may hold blanks and parentheses. */
-static pid_t parent_of(const char *pid, char *state_out)
-{
-    char path[300], text[512];
-    int parent = 0;
-    *state_out = '?';
-    (void) snprintf(path, sizeof path, "/proc/%s/stat", pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return 0;
-    size_t n = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[n] = '\0';
-    char *after_name = strrchr(text, ')');
-    if (!after_name || sscanf(after_name, ") %c %d", state_out, &parent) != 2)
-        return 0;
-    return parent;
-}
-
 static bool has_children(void)
 {
     siginfo_t info;
     return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-/* Gives each child to visit; the kernel's own list of children is not in every kernel. */
-static void each_child(void (*visit)(void *ctx, pid_t pid), void *ctx)
+static void count_living(void *ctx, pid_t pid, char state)
 {
-    char state;
-    DIR *dir = opendir("/proc");
-    for (struct dirent *e; dir && (e = readdir(dir));)
-        if (isdigit((unsigned char) e->d_name[0]) && parent_of(e->d_name, &state) == getpid())
-            visit(ctx, (pid_t) strtol(e->d_name, NULL, 10));
-    if (dir)
-        closedir(dir);
+    (void) pid;
+    *(int *) ctx += state != 'Z';
 }
 
 int rp__family_count(pid_t parent)
 {
     int n = 0;
-    char state;
-    DIR *dir = opendir("/proc");
-    for (struct dirent *e; dir && (e = readdir(dir));)
-        n += isdigit((unsigned char) e->d_name[0]) && parent_of(e->d_name, &state) == parent && state != 'Z';
-    if (dir)
-        closedir(dir);
+    rp__each_child(parent, count_living, &n);
     return n;
 }
 
-static void note_stranger(void *ctx, pid_t pid)
+static void note_stranger(void *ctx, pid_t pid, char state)
 {
+    (void) state;
     rp__buf *list = ctx;
     rp__buf_append(list, &pid, sizeof pid);
 }
@@ -79,7 +49,7 @@ bool rp__family_open(rp__family *f)
     rp__buf list = {0};
     *f = (rp__family){0};
     if (has_children())
-        each_child(note_stranger, &list);
+        rp__each_child(getpid(), note_stranger, &list);
     if (list.failed) {
         rp__buf_done(&list);
         return false;
@@ -134,8 +104,9 @@ typedef struct visit {
     bool is_to_kill;
 } visit;
 
-static void visit_child(void *ctx, pid_t pid)
+static void visit_child(void *ctx, pid_t pid, char state)
 {
+    (void) state;
     visit *v = ctx;
     int got;
     if (is_stranger(v->family, pid))
@@ -157,7 +128,7 @@ bool rp__family_reap(const rp__family *f, pid_t *watched, int *status)
     visit v = {.family = f, .watched = watched, .status = status};
     do { /* what was reaped may have left a child that is newer than the list of processes */
         v.reaped = v.left = 0;
-        each_child(visit_child, &v);
+        rp__each_child(getpid(), visit_child, &v);
     } while (v.reaped > 0 && v.left == 0);
     return v.left > 0;
 }
@@ -170,7 +141,7 @@ bool rp__family_end(const rp__family *f, pid_t *watched, int *status, rp__time p
         if (rp__clock_mono() >= until)
             return false;
         visit v = {.family = f, .watched = watched, .status = status, .is_to_kill = true};
-        each_child(visit_child, &v);
+        rp__each_child(getpid(), visit_child, &v);
         (void) nanosleep(&pause, NULL); /* the killed need a moment to die */
     }
     return true;

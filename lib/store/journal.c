@@ -185,18 +185,9 @@ rp_status rp__journal_reset(rp__journal *j, const char *run_id, int64_t generati
 static bool write_parts(int fd, const struct iovec *part, int parts, int64_t at)
 {
     for (int i = 0; i < parts; i++) {
-        const char *p = part[i].iov_base;
-        size_t len = part[i].iov_len;
-        while (len > 0) {
-            ssize_t n = pwrite(fd, p, len, at);
-            if (n < 0 && errno == EINTR)
-                continue;
-            if (n <= 0)
-                return false;
-            p += n;
-            at += n;
-            len -= (size_t) n;
-        }
+        if (!rp__place_write(fd, part[i].iov_base, part[i].iov_len, at))
+            return false;
+        at += (int64_t) part[i].iov_len;
     }
     return true;
 }

@@ -108,7 +108,8 @@ RP_API int rp_finalize(int exit_status);
  *
  * @return RP_OK      this rank is the master of an open pool
  *         RP_SERVED  this rank was a worker; the pool has closed
- *         RP_ESTATE  rp_init() is missing and MPI is not initialised, or a task is running here
+ *         RP_ESTATE  rp_init() is missing and MPI is not initialised, or a task is running here, or a rank of
+ *                    MPI_COMM_WORLD was lost in an earlier pool and mpi_comm is NULL
  *         RP_EINVAL, RP_ENET, RP_ENOMEM  rp_init_error() has the text
  *
  * Rank all.   Thread the one that initialised MPI.   Blocks see above.   Collective yes.   Since 0.1
