@@ -196,7 +196,7 @@ static void end_store(map_call *c, map_sink *s)
         code = RP__EXIT_FAILED;
         break;
     case 3:
-        code = RP__EXIT_EARLY;
+        code = RP__EXIT_SIGINT; /* so far nothing but Ctrl-C stops a run */
         break;
     default:
         code = RP__EXIT_POOL;
