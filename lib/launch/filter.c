@@ -30,6 +30,8 @@ static const struct {
     /* mpirun at its own end, or after a rank left without MPI_Finalize */
     {"ORTE_ERROR_LOG: Out of resource in file ", "show_help.c"},
     {"plm:rsh: Warning: setpgid(", "failed in parent"},
+    /* no /sys here: says nothing but that cores are not looked at, once for each process */
+    {"[hwloc/linux] failed to find sysfs", ""},
     /* how often a help text came that is left out below */
     {"sent help message help-mpi-btl-tcp.txt / ", "client connect fail"},
     {"sent help message help-mpi-btl-tcp.txt / ", "peer hung up"},

@@ -262,7 +262,10 @@ class Terminal:
 
     def __init__(self, t, argv, columns=100):
         self.t, self.data = t, b""
-        self.pid, self.fd = pty.fork()
+        try:
+            self.pid, self.fd = pty.fork()
+        except OSError as e:
+            raise e2e.Skip("no pseudo-terminal: %s" % e)
         if self.pid == 0:
             try:
                 os.chdir(t.dir)
