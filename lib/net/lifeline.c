@@ -2,6 +2,7 @@
 /* Connections once they stand: words, ends, sleeping. How they are made is in lifeline_connect.c. */
 #include "net/lifeline_state.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -143,8 +144,8 @@ rp_status rp__lifeline_send(rp__lifeline *l, int peer, rp__word word, uint64_t a
 
 static void enqueue(rp__lifeline *l, rp__control c)
 {
-    if (l->queue_len < RP__LIFELINE_QUEUE)
-        l->queue[(l->queue_head + l->queue_len++) % RP__LIFELINE_QUEUE] = c;
+    assert(l->queue_len < RP__LIFELINE_QUEUE); /* read_conn leaves room */
+    l->queue[(l->queue_head + l->queue_len++) % RP__LIFELINE_QUEUE] = c;
 }
 
 static void lose(rp__lifeline *l, int rank, const char *how)
@@ -155,11 +156,13 @@ static void lose(rp__lifeline *l, int rank, const char *how)
     enqueue(l, (rp__control){.word = RP__WORD_LOST, .peer = rank, .text = how});
 }
 
-/* Reads the whole words that are there; leaves room for a LOST in the queue. */
+#define EVENTS 64 /* taken from epoll at a time */
+
+/* Reads the whole words that are there; leaves room in the queue for a LOST of each connection at hand. */
 static void read_conn(rp__lifeline *l, int rank)
 {
     rp__lifeline_conn *c = &l->conn[rank];
-    while (!c->is_closed && l->queue_len + 2 < RP__LIFELINE_QUEUE) {
+    while (!c->is_closed && l->queue_len + EVENTS < RP__LIFELINE_QUEUE) {
         ssize_t n = recv(c->fd, c->part + c->have, WORD_BYTES - c->have, MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
@@ -183,8 +186,8 @@ static void read_conn(rp__lifeline *l, int rank)
 /* Takes what is readable now into the queue. */
 static void poll_lines(rp__lifeline *l)
 {
-    struct epoll_event e[64];
-    int n = epoll_wait(l->epoll_fd, e, 64, 0);
+    struct epoll_event e[EVENTS];
+    int n = epoll_wait(l->epoll_fd, e, EVENTS, 0);
     for (int i = 0; i < n; i++) {
         int rank = (int) (uint32_t) e[i].data.u64;
         uint32_t kind = (uint32_t) (e[i].data.u64 >> 32);
