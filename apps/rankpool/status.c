@@ -20,7 +20,9 @@ static const char help[] =
     "complete,\n"
     "                    finished, exit_code (null while unfinished), kind, program, master {host, pid, "
     "alive},\n"
-    "                    workers [{rank, host, pid, state}], created, updated, ended (seconds since 1970)\n"
+    "                    workers [{rank, host, pid, state}], created, updated, ended (seconds since 1970); "
+    "state is\n"
+    "                    alive, lost, left, or unknown once the master is gone\n"
     "      --exit-code   prints nothing and ends with the run's exit status; 75 while it is not finished\n"
     "  -h, --help        this text\n";
 

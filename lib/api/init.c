@@ -7,7 +7,6 @@
 #include <rankpool/pool.h>
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,13 +120,6 @@ static rp_status start_ranks(int *argc, char ***argv)
     return st ? st : rp__process_open_line();
 }
 
-/* Too late for the supervisor: commands are refused with that reason. */
-static rp_status join_ranks(void)
-{
-    (void) signal(SIGPIPE, SIG_IGN);
-    return rp__process_open_line();
-}
-
 rp_status rp_init(int *argc, char ***argv)
 {
     if (process.is_init)
@@ -141,7 +133,7 @@ rp_status rp_init(int *argc, char ***argv)
     int said;
     const char *autolaunch = getenv("RANKPOOL_AUTOLAUNCH");
     if (rp__mpi_is_running())
-        st = join_ranks();
+        st = rp__process_open_line(); /* too late for the supervisor: commands are refused with that reason */
     else if (rp__mpi_is_launched(&said) || rp__line_expected_ranks() ||
              (autolaunch && strcmp(autolaunch, "0") == 0))
         st = start_ranks(argc, argv);

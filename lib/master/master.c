@@ -446,8 +446,3 @@ const rp_error *rp__master_error(const rp__master *m)
 {
     return &m->error;
 }
-
-rp__link *rp__master_link(const rp__master *m)
-{
-    return m->link;
-}

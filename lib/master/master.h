@@ -95,6 +95,5 @@ int rp__master_size(const rp__master *m);
 void rp__master_hooks_set(rp__master *m, const rp__master_hooks *hooks); /* NULL: none */
 const rp_error *rp__master_error(const rp__master *m);
 rp__time rp__master_now(const rp__master *m);
-rp__link *rp__master_link(const rp__master *m);
 
 #endif

@@ -104,10 +104,3 @@ void rp__read_text(rp__reader *r, char *out, size_t cap)
         memcpy(out, b.data, n);
     out[n] = '\0';
 }
-
-rp__bytes rp__read_rest(rp__reader *r)
-{
-    rp__bytes b = {r->at, (size_t) (r->end - r->at)};
-    r->at = r->end;
-    return b;
-}

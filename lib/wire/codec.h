@@ -58,6 +58,5 @@ uint64_t rp__read_u64(rp__reader *r);
 double rp__read_f64(rp__reader *r);
 rp__bytes rp__read_blob(rp__reader *r);                   /* lent from the input */
 void rp__read_text(rp__reader *r, char *out, size_t cap); /* a blob as text, cut to cap - 1 bytes */
-rp__bytes rp__read_rest(rp__reader *r);
 
 #endif
